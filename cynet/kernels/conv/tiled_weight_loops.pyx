@@ -4,12 +4,15 @@ Design: the sum over pixels is cut into `chunks` of tiles, chosen by the problem
 its own partial dw; in it the register block holds some columns x output channels while it walks over the
 pixels of a tile (tiled_loops.pyx says how the column matrix is read). Where there are few pixels and many columns,
 as in a linear layer, the columns are cut into `splits` as well, so that every thread has work. The partial
-sums are added in the order of the chunks: the same bytes for any number of threads.
+sums are added in the order of the chunks: the same bytes for any number of threads. Of a large 1x1 convolution the
+pixels of the next tile are asked for meanwhile: a block reads some columns of each, a line here and a line there, which
+the processor does not foresee.
 """
 
 from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
+from cynet.kernels.common.ahead cimport Share, fetch_read, share_of
 from cynet.kernels.common.simd cimport load, vf8, vload8, vset8, vstore8
 from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 from cynet.kernels.conv.lowering cimport (
@@ -22,6 +25,7 @@ memset(zeros, 0, sizeof(zeros))
 cdef enum:
     SLICE = 16  # weights of each filter that one item of the final sum writes: whole lines, which no other thread does
     LANES = 8  # of them at once: partial sums have whole vectors of these
+    FAR = 1 << 22  # floats of x and dy, 16 MB, that have to come from beyond the caches
 
 
 def partial_floats(Lowering g not None, Py_ssize_t chunks):
@@ -92,9 +96,13 @@ cdef void add_tile(Lowering g, Py_ssize_t tile, Py_ssize_t group, Py_ssize_t fir
     cdef vf8 v
     cdef const float *band = g.band(source, group, image, row, pixels, scratch)
     cdef float *padded = scratch + g.band_floats
+    cdef Share x_ahead = share_of(band, 0, 0, 1, 1), dy_ahead = x_ahead
     dy += (image * g.out_h + row) * g.out_w * g.full_channels + group * g.group_out
     if g.lanes == g.group_out:
-        sum_tile(g, row, pixels, first, last, band, dy, g.full_channels, partial, fresh)
+        if reads_far(g) and tile + 1 < g.tiles:
+            x_ahead = share_of(band + pixels * g.channels, pixels * g.channels, 0, 1, 1)
+            dy_ahead = share_of(dy + pixels * g.full_channels, pixels * g.full_channels, 0, 1, 1)
+        sum_tile(g, row, pixels, first, last, band, dy, g.full_channels, partial, fresh, x_ahead, dy_ahead)
         return
     for p in range(pixels):
         lane = 0
@@ -103,7 +111,13 @@ cdef void add_tile(Lowering g, Py_ssize_t tile, Py_ssize_t group, Py_ssize_t fir
             v = load(dy + p * g.full_channels + lane, left) if left > 0 else vset8(0)
             vstore8(padded + p * g.lanes + lane, v)
             lane += LANES
-    sum_tile(g, row, pixels, first, last, band, padded, g.lanes, partial, fresh)
+    sum_tile(g, row, pixels, first, last, band, padded, g.lanes, partial, fresh, x_ahead, dy_ahead)
+
+
+cdef bint reads_far(Lowering g) noexcept nogil:
+    """Whether the pixels of a tile, and those of the next one, lie one after another, and all of them far away."""
+    cdef bint walks = g.direct and g.columns == g.channels and g.stride_y == g.stride_x == 1
+    return walks and g.batch * g.height * g.width * (g.channels + g.full_channels) >= FAR
 
 
 cdef Py_ssize_t slices_of(Lowering g) noexcept nogil:
@@ -112,13 +126,19 @@ cdef Py_ssize_t slices_of(Lowering g) noexcept nogil:
 
 
 cdef void sum_tile(Lowering g, Py_ssize_t row, Py_ssize_t pixels, Py_ssize_t first, Py_ssize_t last,
-                   const float *band, const float *dy, Py_ssize_t dy_step, float *partial,
-                   bint fresh) noexcept nogil:
-    """`add_tile`, from its band and its rows of dy, `dy_step` floats from one pixel to the next."""
-    cdef Py_ssize_t channel = 0, width, height, blocks, k, r
+                   const float *band, const float *dy, Py_ssize_t dy_step, float *partial, bint fresh,
+                   Share x_ahead, Share dy_ahead) noexcept nogil:
+    """`add_tile`, from its band and its rows of dy, `dy_step` floats from one pixel to the next; asks for what is ahead,
+    with each block a part."""
+    cdef Py_ssize_t channel = 0, width, height, blocks, k, r, part = 0, parts = 0
     cdef Py_ssize_t run = g.steps  # columns that lie side by side
     cdef bint clipped = g.clipped and g.images == 1 and g.run_pixels == g.out_w  # runs are rows of one image
     cdef Block block
+    while x_ahead.lines and channel < g.group_out:
+        width = block_width(g.group_out - channel)
+        parts += (last - first) // block_rows(width)
+        channel += width
+    channel = 0
     block.ahead = False
     block.relu = 0
     block.a_step, block.b_step = g.run_step, dy_step
@@ -138,6 +158,12 @@ cdef void sum_tile(Lowering g, Py_ssize_t row, Py_ssize_t pixels, Py_ssize_t fir
             block.rows = blocks * block_rows(width) if blocks else min(height, last - k)
             if clipped:
                 clip(g, &block, row, pixels // g.out_w, k, k + block.rows)
+            if blocks and parts:
+                fetch_read(x_ahead, part, parts)
+                fetch_read(dy_ahead, part, parts)
+                part += 1
+                blocks = 1
+                block.rows = block_rows(width)
             if blocks:
                 block.a[0], block.c[0] = band + g.column[k], partial + k * g.lanes + channel
                 blocks_along(&block, width, blocks, g.lanes, fresh)

@@ -29,25 +29,6 @@ typedef struct {
     ptrdiff_t ahead;            /* floats to the next strip */
 } Strip;
 
-/* What a block of tiles needs of an array of so many floats: that of tiles `first` to `last` of `count`, as if these
- * lay there one after another. It is asked for part by part, while points are multiplied, and comes meanwhile. */
-typedef struct {
-    const float *from;
-    ptrdiff_t lines;
-} Share;
-INLINE Share share_of(const float *array, ptrdiff_t floats, ptrdiff_t first, ptrdiff_t last, ptrdiff_t count) {
-    const ptrdiff_t begin = first * floats / count;
-    return (Share){array + begin, (last * floats / count - begin + 15) / 16};
-}
-#define DEFINE_FETCH(NAME, WRITE)                                                                       \
-    INLINE void NAME(Share share, ptrdiff_t part, ptrdiff_t parts) {                                    \
-        const ptrdiff_t end = share.lines * (part + 1) / parts;                                         \
-        for (ptrdiff_t l = share.lines * part / parts; l < end; l++)                                    \
-            __builtin_prefetch(share.from + 16 * l, WRITE, 2);                                          \
-    }
-DEFINE_FETCH(fetch_read, 0)
-DEFINE_FETCH(fetch_written, 1)
-
 /* The one-dimensional transforms, from v[0], v[stride], ... to r[0], r[step], ... */
 #define INPUT_TRANSFORM_6(V, v, stride, r, step)                                                        \
     {                                                                                                   \

@@ -23,11 +23,12 @@ from libc.string cimport memset
 import numpy as np
 
 from cynet.core.workspace cimport empty
+from cynet.kernels.common.ahead cimport Share, fetch_read, fetch_written
 from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 
 from .winograd_tiles cimport (
-    FILTER_LANES, SPARE, Share, Strip, TilePlace, Tiles, fetch_read, fetch_written, lane_block, lanes_of_blocks,
-    product, winograd_filter, winograd_input, winograd_output,
+    FILTER_LANES, SPARE, Strip, TilePlace, Tiles, lane_block, lanes_of_blocks, product, winograd_filter,
+    winograd_input, winograd_output,
 )
 
 

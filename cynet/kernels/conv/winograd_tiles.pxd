@@ -1,5 +1,7 @@
 """Winograd's transforms and products, and the tiles that the output is cut into; see winograd_tiles.pyx."""
 
+from cynet.kernels.common.ahead cimport Share
+
 cdef extern from "winograd.h":
     enum: RUN
     ctypedef struct Strip:
@@ -12,12 +14,6 @@ cdef extern from "winograd.h":
                            Py_ssize_t channels) noexcept nogil
     void winograd_output(int side, const Strip *s, const float *m, Py_ssize_t tile, Py_ssize_t step, const float *bias,
                          Py_ssize_t apart, bint relu, Py_ssize_t channels) noexcept nogil
-    ctypedef struct Share:
-        pass
-    Share share_of(const float *array, Py_ssize_t floats, Py_ssize_t first, Py_ssize_t last,
-                   Py_ssize_t count) noexcept nogil
-    void fetch_read(Share share, Py_ssize_t part, Py_ssize_t parts) noexcept nogil
-    void fetch_written(Share share, Py_ssize_t part, Py_ssize_t parts) noexcept nogil
     enum: FILTER_LANES
     void winograd_filter(int side, const float *w, const Py_ssize_t *tap, Py_ssize_t lane, Py_ssize_t left,
                          float *u, Py_ssize_t step, Py_ssize_t width) noexcept nogil

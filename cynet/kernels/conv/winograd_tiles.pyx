@@ -1,5 +1,7 @@
 """The tiles that Winograd's algorithm cuts the output into, 4x4 pixels each, and where their pixels lie."""
 
+from cynet.kernels.common.ahead cimport Share, share_of
+
 SIDE = TILE  # pixels
 
 cdef enum:

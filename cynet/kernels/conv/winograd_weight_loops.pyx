@@ -11,11 +11,12 @@ from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
 from cynet.core.workspace cimport empty
+from cynet.kernels.common.ahead cimport Share, fetch_read
 from cynet.kernels.common.turns cimport ItemTurns, share_out, take
 
 from .winograd_tiles cimport (
-    SPARE, Share, Strip, TilePlace, Tiles, fetch_read, lane_block, lanes_of_blocks, product,
-    winograd_filter_adjoint, winograd_gradient, winograd_input,
+    SPARE, Strip, TilePlace, Tiles, lane_block, lanes_of_blocks, product, winograd_filter_adjoint, winograd_gradient,
+    winograd_input,
 )
 
 
