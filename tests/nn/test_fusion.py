@@ -1,5 +1,6 @@
 """Layers run as one step against the same layers one by one, and against the float64 twins."""
 
+import contextlib
 import copy
 import pickle
 from unittest import mock
@@ -176,6 +177,57 @@ def test_arrays_that_a_users_layer_keeps_are_not_written_over(behind):
         model.backward(dy)
     np.testing.assert_array_equal(before.y, kept)
     np.testing.assert_array_equal(after.dx, dy * 2)
+
+
+def test_a_gradient_lies_where_the_one_behind_it_or_the_input_was():
+    norm, behind = BatchNorm2d(4), Conv2d(4, 4, 1)
+    rng = np.random.default_rng(0)
+    for layers, place in (([norm, ReLU(), behind], 0), ([behind, norm, ReLU(), MaxPool2d(2)], 1)):
+        found, given, model = [], [], Sequential(*layers)
+        step = chains.steps_of(model).steps[place]
+        forward, backward = step.forward, step.backward
+        step.forward = lambda x, forward=forward, given=given: given.append(x) or forward(x)
+
+        def spy(dy, owned, backward=backward, given=given, found=found):
+            given.append(dy)
+            found.append(backward(dy, owned))
+            return found[-1]
+
+        step.backward = spy
+        with mock.patch("cynet.nn.compile.training.SPENT", 0):
+            y = model(frozen(rng.standard_normal((2, 4, 4, 4))))
+            model.backward(frozen(rng.standard_normal(y.shape)))
+        x, dy = given
+        assert np.shares_memory(found[0], x if place else dy)
+
+
+@pytest.mark.parametrize("of_the_class", [False, True])
+def test_arrays_that_a_replaced_method_keeps_are_not_written_over(of_the_class):
+    model = Sequential(
+        Conv2d(4, 4, 1), BatchNorm2d(4), ReLU(), Conv2d(4, 4, 1), BatchNorm2d(4), ReLU(), MaxPool2d(2)
+    )
+    kept, rng, last = [], np.random.default_rng(0), model.layers[3]
+
+    def keeping(method):
+        def keeper(*inputs):
+            kept.append(method(*inputs))
+            kept.append(kept[-1].copy())
+            return kept[-2]
+
+        return keeper
+
+    with mock.patch("cynet.nn.compile.training.SPENT", 0), contextlib.ExitStack() as replaced:
+        if of_the_class:
+            replaced.enter_context(mock.patch.object(Conv2d, "forward", keeping(Conv2d.forward)))
+        y = model(rng.standard_normal((2, 4, 4, 4), dtype=np.float32))
+        if of_the_class:
+            replaced.enter_context(mock.patch.object(Conv2d, "backward", keeping(Conv2d.backward)))
+        else:
+            last.backward = keeping(last.backward)  # after the forward pass
+        model.backward(rng.standard_normal(y.shape, dtype=np.float32))
+    assert len(kept) == (8 if of_the_class else 2)
+    for array, copied in zip(kept[::2], kept[1::2], strict=True):
+        np.testing.assert_array_equal(array, copied)
 
 
 @settings(max_examples=150)

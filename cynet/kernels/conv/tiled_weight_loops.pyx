@@ -99,7 +99,7 @@ cdef void add_tile(Lowering g, Py_ssize_t tile, Py_ssize_t group, Py_ssize_t fir
     cdef Share x_ahead = share_of(band, 0, 0, 1, 1), dy_ahead = x_ahead
     dy += (image * g.out_h + row) * g.out_w * g.full_channels + group * g.group_out
     if g.lanes == g.group_out:
-        if reads_far(g) and tile + 1 < g.tiles:
+        if first == 0 and tile + 1 < g.tiles and reads_far(g):
             x_ahead = share_of(band + pixels * g.channels, pixels * g.channels, 0, 1, 1)
             dy_ahead = share_of(dy + pixels * g.full_channels, pixels * g.full_channels, 0, 1, 1)
         sum_tile(g, row, pixels, first, last, band, dy, g.full_channels, partial, fresh, x_ahead, dy_ahead)

@@ -41,8 +41,11 @@ from cynet.nn.passes import gone_back
 from .rules import chain_of, grouped, sum_of
 from .watched import Watched
 
-MAKERS = Conv1d, Conv2d, Linear, MaxPool2d, GlobalAvgPool2d  # whose backward returns a new array
-SPENT = 8 << 20  # bytes from which on a step may write dx over an x that is its own
+MAKERS = {  # layers that return a new array each time, and by which methods
+    kind: {"forward": kind.forward, "backward": kind.backward}
+    for kind in (Conv1d, Conv2d, Linear, MaxPool2d, GlobalAvgPool2d)
+}
+SPENT = 8 << 20  # bytes from which on a step may write dx over an x that nobody else has
 
 
 class Steps:
@@ -63,10 +66,8 @@ class Steps:
         # Whether the step before makes what this one is called with, an array that nobody has to look at.
         self._sure = [False, *map(hands_on, self.steps, self.steps[1:])]
         for before, step in zip(self.steps, self.steps[1:], strict=False):
-            if isinstance(before, Joined):
-                before.owns_dy = makes_gradient(step)
-            if isinstance(step, Joined):
-                step.owns_x = plain(before) in (Conv1d, Conv2d)
+            if isinstance(step, NormReLUPool) and plain(before) is Conv2d:
+                step.maker = before
 
     def fit(self, layers):
         """Whether these are still the steps of `layers`, which may have been set to anything."""
@@ -92,14 +93,20 @@ class Steps:
     def backward(self, dy, wants_dx, added=None):
         """The gradient to the input, plus `added`, or None unless it is wanted."""
         steps = self.steps if wants_dx else self.steps[self._first_trained() :]
-        for step in reversed(steps[1:]):
-            dy = step.backward(dy)  # nothing else holds its pass: its memory is free after this
+        behind = None
+        for step in reversed(steps[1:]):  # nothing else holds its pass: its memory is free after this
+            dy = step.backward(dy, makes_gradient(behind)) if isinstance(step, Joined) else step.backward(dy)
             gone_back(step)
+            behind = step
         for first in steps[:1]:
-            if wants_dx and added is not None and plain(first) in (Conv1d, Conv2d):
+            if not wants_dx:
+                dy = first.backward_spared(dy)
+            elif added is not None and plain(first) in (Conv1d, Conv2d):
                 dy, added = first.backward(dy, added), None  # it adds while it writes
+            elif isinstance(first, Joined):
+                dy = first.backward(dy, makes_gradient(behind))
             else:
-                dy = first.backward(dy) if wants_dx else first.backward_spared(dy)
+                dy = first.backward(dy)
             gone_back(first)
         if not wants_dx:  # maybe nothing was gone back to
             return None
@@ -118,9 +125,18 @@ def hands_on(step, following):
     )
 
 
+def makes(layer, method):
+    """Whether a layer's method is still cynet's own, and so makes an array that nobody else has."""
+    kind = plain(layer)
+    return kind in MAKERS and getattr(kind, method) is MAKERS[kind][method]
+
+
 def makes_gradient(step):
-    """Whether what its backward returns is a new array, which nobody else has."""
-    return isinstance(step, (NormReLU, NormReLUPool, SumReLU)) or plain(step) in MAKERS
+    """Whether nobody else has the array that a step's backward returns; None is no step."""
+    if isinstance(step, SumReLU):
+        first = step.inner.steps[:1] if step.inner is not None else ()
+        return not any(plain(one) in (Conv1d, Conv2d) for one in first) or makes(*first, "backward")
+    return isinstance(step, (NormReLU, NormReLUPool)) or (step is not None and makes(step, "backward"))
 
 
 def watch(watched, layer):
@@ -138,17 +154,7 @@ def watch(watched, layer):
 
 
 class Joined(Layer):
-    """Several layers as one step.
-
-    Attributes
-    ----------
-    owns_dy : bool
-        Whether nobody else has the array that `backward` is given, so that it may overwrite it.
-    owns_x : bool
-        The same of the one that `forward` is given: once backward has used it.
-    """
-
-    owns_dy = owns_x = False
+    """Several layers as one step; `backward` is told whether nobody else has dy, and it may write there."""
 
     def __init__(self, *layers):
         self.layers, self.first = layers, layers[0]
@@ -177,31 +183,39 @@ class NormReLU(Joined):
         self.save(x.shape, stats)
         return stats.output(self.mode).reshape(x.shape)
 
-    def backward(self, dy):
+    def backward(self, dy, owned=False):
         shape, stats = self.saved()
         rows, wants_dx = self.gradient(dy, shape).reshape(stats.x.shape), self._wants_dx()
         if self.first.wants_sums(stats, wants_dx):
             self.first.finish(stats, stats.sums(rows, self.mode))
         if not wants_dx:
             return None
-        return stats.input_gradient(rows, self.mode, rows if self.owns_dy else None).reshape(shape)
+        return stats.input_gradient(rows, self.mode, rows if owned else None).reshape(shape)
 
 
 class NormReLUPool(Joined):
-    """BatchNorm2d, then ReLU, then MaxPool2d."""
+    """BatchNorm2d, then ReLU, then MaxPool2d.
+
+    Attributes
+    ----------
+    maker : Conv2d or None
+        What comes before it and makes its input.
+    """
+
+    maker = None
 
     def forward(self, x):
         stats, pool = self.first.statistics(x), self.layers[2]
         y, winner, window = pool.places(x.shape)
         batchnorm_pool.output_pooled(stats, x.shape, y, winner, window)
-        self.save(x.shape, stats, winner, window)
+        spent = self.maker is not None and x.nbytes >= SPENT and makes(self.maker, "forward")
+        self.save(x.shape, stats, winner, window, spent)
         return y
 
-    def backward(self, dy):
-        shape, stats, winner, window = self.saved()
+    def backward(self, dy, owned=False):
+        shape, stats, winner, window, spent = self.saved()
         dy = self.gradient(dy, winner.shape)
         wants_dx, gradient = self._wants_dx(), None
-        spent = self.owns_x and stats.x.nbytes >= SPENT
         if self.first.wants_sums(stats, wants_dx):
             keep = wants_dx and not spent
             sums, gradient = batchnorm_pool.sums_pooled(stats, shape, dy, winner, window, keep)
@@ -226,7 +240,7 @@ class FlattenLinear(Joined):
         self.save(shape)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy, owned=False):
         (shape,) = self.saved()
         if not self._wants_dx():
             return self.layers[1].backward_spared(dy)
@@ -242,7 +256,7 @@ class Vectors(Joined):
     def forward(self, x):
         return self.layers[1].after(self.first, x)
 
-    def backward(self, dy):
+    def backward(self, dy, owned=False):
         return self.layers[1].backward(dy)
 
 
@@ -269,7 +283,7 @@ class SumReLU(Joined, opens=True):
         self.save(y, stats)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy, owned=False):
         y, stats = self.saved()
         dy, wants_dx = self.gradient(dy, y.shape), self._wants_dx()
         if stats is None:
@@ -277,7 +291,7 @@ class SumReLU(Joined, opens=True):
         else:
             rows = stats.x.shape
             dy = dy.reshape(rows)
-            sums, dz = joined.sums_add(stats, dy, y.reshape(rows), dy if self.owns_dy else None)
+            sums, dz = joined.sums_add(stats, dy, y.reshape(rows), dy if owned else None)
             dz = dz.reshape(y.shape)
         beside = dz
         if self.shortcut is not None:
