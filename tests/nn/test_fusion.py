@@ -188,9 +188,9 @@ def test_a_gradient_lies_where_the_one_behind_it_or_the_input_was():
         forward, backward = step.forward, step.backward
         step.forward = lambda x, forward=forward, given=given: given.append(x) or forward(x)
 
-        def spy(dy, owned, backward=backward, given=given, found=found):
+        def spy(dy, *owned, backward=backward, given=given, found=found):
             given.append(dy)
-            found.append(backward(dy, owned))
+            found.append(backward(dy, *owned))
             return found[-1]
 
         step.backward = spy

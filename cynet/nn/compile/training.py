@@ -95,7 +95,7 @@ class Steps:
         steps = self.steps if wants_dx else self.steps[self._first_trained() :]
         behind = None
         for step in reversed(steps[1:]):  # nothing else holds its pass: its memory is free after this
-            dy = step.backward(dy, makes_gradient(behind)) if isinstance(step, Joined) else step.backward(dy)
+            dy = back(step, dy, behind)
             gone_back(step)
             behind = step
         for first in steps[:1]:
@@ -103,10 +103,8 @@ class Steps:
                 dy = first.backward_spared(dy)
             elif added is not None and plain(first) in (Conv1d, Conv2d):
                 dy, added = first.backward(dy, added), None  # it adds while it writes
-            elif isinstance(first, Joined):
-                dy = first.backward(dy, makes_gradient(behind))
             else:
-                dy = first.backward(dy)
+                dy = back(first, dy, behind)
             gone_back(first)
         if not wants_dx:  # maybe nothing was gone back to
             return None
@@ -125,6 +123,13 @@ def hands_on(step, following):
     )
 
 
+def back(step, dy, behind):
+    """The gradient to a step's input; it may lie where dy was, which is from the step behind, None: the caller."""
+    if isinstance(step, (NormReLU, SumReLU)):
+        return step.backward(dy, makes_gradient(behind))
+    return step.backward(dy)
+
+
 def makes(layer, method):
     """Whether a layer's method is still cynet's own, and so makes an array that nobody else has."""
     kind = plain(layer)
@@ -133,9 +138,9 @@ def makes(layer, method):
 
 def makes_gradient(step):
     """Whether nobody else has the array that a step's backward returns; None is no step."""
-    if isinstance(step, SumReLU):
-        first = step.inner.steps[:1] if step.inner is not None else ()
-        return not any(plain(one) in (Conv1d, Conv2d) for one in first) or makes(*first, "backward")
+    if isinstance(step, SumReLU):  # a first convolution adds the shortcut's; else the sum is a new array
+        inner = step.inner.steps if step.inner is not None else ()
+        return not inner or plain(inner[0]) not in (Conv1d, Conv2d) or makes(inner[0], "backward")
     return isinstance(step, (NormReLU, NormReLUPool)) or (step is not None and makes(step, "backward"))
 
 
@@ -154,7 +159,7 @@ def watch(watched, layer):
 
 
 class Joined(Layer):
-    """Several layers as one step; `backward` is told whether nobody else has dy, and it may write there."""
+    """Several layers as one step."""
 
     def __init__(self, *layers):
         self.layers, self.first = layers, layers[0]
@@ -172,7 +177,7 @@ class Joined(Layer):
 
 
 class NormReLU(Joined):
-    """Batch norm, then ReLU or, by `mode`, ReLU6."""
+    """Batch norm, then ReLU or, by `mode`, ReLU6. dx lies where dy was, if `owned`: nobody else has that."""
 
     def __init__(self, *layers, mode=RELU):
         super().__init__(*layers)
@@ -212,7 +217,7 @@ class NormReLUPool(Joined):
         self.save(x.shape, stats, winner, window, spent)
         return y
 
-    def backward(self, dy, owned=False):
+    def backward(self, dy):
         shape, stats, winner, window, spent = self.saved()
         dy = self.gradient(dy, winner.shape)
         wants_dx, gradient = self._wants_dx(), None
@@ -240,7 +245,7 @@ class FlattenLinear(Joined):
         self.save(shape)
         return y
 
-    def backward(self, dy, owned=False):
+    def backward(self, dy):
         (shape,) = self.saved()
         if not self._wants_dx():
             return self.layers[1].backward_spared(dy)
@@ -256,12 +261,12 @@ class Vectors(Joined):
     def forward(self, x):
         return self.layers[1].after(self.first, x)
 
-    def backward(self, dy, owned=False):
+    def backward(self, dy):
         return self.layers[1].backward(dy)
 
 
 class SumReLU(Joined, opens=True):
-    """What two layers make of one input, or one and the input, added; then ReLU."""
+    """What two layers make of one input, or one and the input, added; then ReLU. `owned` as for NormReLU."""
 
     def __init__(self, block, relu):
         super().__init__(block, relu)
