@@ -122,7 +122,7 @@ def sums_pooled(
     partial, gradient = stats.room_for_sums(), empty(stats.shape) if keep else None
     cdef double[:, :, ::1] by_chunk = partial
     cdef float[:, ::1] kept = gradient
-    if stats.rows.size and dy.size:
+    if holds(stats, dy):
         walk(stats, shape, dy, winner, window, &by_chunk[0, 0, 0], &kept[0, 0] if keep else NULL, NULL)
     return partial, gradient
 
@@ -138,9 +138,14 @@ def input_gradient_pooled(
     """The gradient to the input, in a new array, or in `dx`, which may be the input; max-pool's is made again."""
     dx = empty(stats.shape) if dx is None else dx
     cdef float[:, ::1] out = dx
-    if stats.rows.size and dy.size:
+    if holds(stats, dy):
         walk(stats, shape, dy, winner, window, NULL, NULL, &out[0, 0])
     return dx
+
+
+cdef bint holds(NormPass stats, const float[:, :, :, ::1] dy) noexcept:
+    """Whether there are pixels, and windows over them."""
+    return stats.rows.shape[0] * stats.rows.shape[1] * dy.shape[1] * dy.shape[2] > 0
 
 
 cdef void walk(NormPass stats, tuple shape, const float[:, :, :, ::1] dy, const unsigned char[:, :, :, ::1] winner,

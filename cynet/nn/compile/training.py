@@ -95,7 +95,7 @@ class Steps:
         steps = self.steps if wants_dx else self.steps[self._first_trained() :]
         behind = None
         for step in reversed(steps[1:]):  # nothing else holds its pass: its memory is free after this
-            dy = back(step, dy, behind)
+            dy = step.backward(dy, makes_gradient(behind)) if type(step) in TOLD else step.backward(dy)
             gone_back(step)
             behind = step
         for first in steps[:1]:
@@ -103,8 +103,10 @@ class Steps:
                 dy = first.backward_spared(dy)
             elif added is not None and plain(first) in (Conv1d, Conv2d):
                 dy, added = first.backward(dy, added), None  # it adds while it writes
+            elif type(first) in TOLD:
+                dy = first.backward(dy, makes_gradient(behind))
             else:
-                dy = back(first, dy, behind)
+                dy = first.backward(dy)
             gone_back(first)
         if not wants_dx:  # maybe nothing was gone back to
             return None
@@ -121,13 +123,6 @@ def hands_on(step, following):
         type(one).__module__.startswith(LEAVES) and not isinstance(one, Container) and plain(one) is not None
         for one in (step, following)
     )
-
-
-def back(step, dy, behind):
-    """The gradient to a step's input; it may lie where dy was, which is from the step behind, None: the caller."""
-    if isinstance(step, (NormReLU, SumReLU)):
-        return step.backward(dy, makes_gradient(behind))
-    return step.backward(dy)
 
 
 def makes(layer, method):
@@ -313,6 +308,7 @@ class SumReLU(Joined, opens=True):
         return self.inner.backward(dx, wants_dx, beside if wants_dx else None)
 
 
+TOLD = NormReLU, SumReLU  # whose `backward` is told whether nobody else has dy
 STEPS = {
     "norm, ReLU, pool": NormReLUPool,
     "norm, ReLU": NormReLU,
